@@ -1,0 +1,1 @@
+"""An open command centre for city bus fleets: reports in, the picture of the fleet, events and instructions out."""

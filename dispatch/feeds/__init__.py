@@ -1,0 +1,1 @@
+"""What the outside reads: REST, the live WebSocket, metrics, the built dashboard."""

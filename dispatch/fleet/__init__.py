@@ -1,0 +1,1 @@
+"""The fleet: columns for every vehicle, and the plain functions that keep them true."""

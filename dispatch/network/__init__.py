@@ -1,0 +1,1 @@
+"""The static city: routes, patterns, stops, trips and the calendar, from GTFS."""

@@ -1,0 +1,1 @@
+"""PostgreSQL and TimescaleDB: start it where none is given, migrate, write, read."""

@@ -1,0 +1,1 @@
+"""A simulated city whose buses speak the same wire as real ones."""
