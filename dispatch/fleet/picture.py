@@ -3,19 +3,17 @@
 Columns are grown by doubling and written in batches; readers slice ``[:n]``. NaN and -1 mean not known.
 """
 
-from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dispatch.fleet.columns import Columns
 
 FloatColumn = NDArray[np.float64]
 SmallFloatColumn = NDArray[np.float32]
 IntColumn = NDArray[np.int32]
 FlagColumn = NDArray[np.bool_]
-
-_FIRST_CAPACITY = 64
 
 
 class VehicleState(IntEnum):
@@ -28,7 +26,7 @@ class VehicleState(IntEnum):
     SIGNED_OFF = 4
 
 
-class Picture:
+class Picture(Columns):
     """Every vehicle ever heard of, by slot; a slot is never reused, so it can name a vehicle on the wire."""
 
     fix_time: FloatColumn  # [UTC s] of the newest fix
@@ -40,10 +38,10 @@ class Picture:
     doors: NDArray[np.int8]  # 1 open, 0 closed, -1 unknown
     occupancy_share: SmallFloatColumn  # 0-1
     state: NDArray[np.uint8]  # VehicleState
-    route: IntColumn  # index in Codes.route_ids, -1 none or unknown to the network
+    route: IntColumn  # index in ControlCentre.route_ids, -1 none or unknown to the network
     direction: NDArray[np.int8]  # 0, 1, -1
-    pattern: IntColumn  # index in Codes.pattern_ids, -1 not assigned
-    run: IntColumn  # index of the trip performed in the timetable, -1 not known
+    pattern: IntColumn  # index in ControlCentre.pattern_ids, -1 not assigned
+    dated_trip: IntColumn  # index in Timetable.dated_trips, -1 not known
     inferred: FlagColumn  # trip inferred from position and time, not signed on
     along_m: FloatColumn  # distance along the pattern, NaN not matched
     lateral_m: SmallFloatColumn  # distance from the pattern
@@ -59,7 +57,7 @@ class Picture:
     headway_behind_s: SmallFloatColumn  # live time-headway of the bus behind
     target_headway_s: SmallFloatColumn  # scheduled here and now
 
-    _COLUMNS: tuple[tuple[str, Any, Any], ...] = (
+    COLUMNS = (
         ("fix_time", np.float64, np.nan),
         ("received_time", np.float64, np.nan),
         ("lat", np.float64, np.nan),
@@ -72,7 +70,7 @@ class Picture:
         ("route", np.int32, -1),
         ("direction", np.int8, -1),
         ("pattern", np.int32, -1),
-        ("run", np.int32, -1),
+        ("dated_trip", np.int32, -1),
         ("inferred", np.bool_, False),
         ("along_m", np.float64, np.nan),
         ("lateral_m", np.float32, np.nan),
@@ -90,30 +88,23 @@ class Picture:
     )
 
     def __init__(self) -> None:
+        super().__init__()
         self.vehicle_ids: list[str] = []
         self.route_labels: list[str] = []  # public line number as the bus says it, "" unknown
         self.slot_of: dict[str, int] = {}
-        self._capacity = _FIRST_CAPACITY
-        for name, dtype, unknown in self._COLUMNS:
-            setattr(self, name, np.full(_FIRST_CAPACITY, unknown, dtype))
 
     def __len__(self) -> int:
         return len(self.vehicle_ids)
 
-    def slots(self, vehicle_ids: Iterable[str]) -> IntColumn:
-        """The slots of the vehicles, opening a slot for each one never heard of before."""
-        slot_of = self.slot_of
-        return np.fromiter((slot_of[v] if v in slot_of else self._open(v) for v in vehicle_ids), np.int32)
+    def slot(self, vehicle_id: str) -> int:
+        """The vehicle's slot, opened when it is heard of for the first time."""
+        slot = self.slot_of.get(vehicle_id)
+        return self._open(vehicle_id) if slot is None else slot
 
     def _open(self, vehicle_id: str) -> int:
         slot = len(self.vehicle_ids)
         self.vehicle_ids.append(vehicle_id)
         self.route_labels.append("")
         self.slot_of[vehicle_id] = slot
-        if slot == self._capacity:
-            self._capacity *= 2
-            for name, dtype, unknown in self._COLUMNS:
-                grown = np.full(self._capacity, unknown, dtype)
-                grown[:slot] = getattr(self, name)
-                setattr(self, name, grown)
+        self.grow_to(slot + 1)
         return slot
