@@ -22,10 +22,10 @@ from dispatch.fleet.missing import MissingTrips
 from dispatch.fleet.passages import Passages
 from dispatch.fleet.rules_view import RulesView
 from dispatch.fleet.schedule import Schedule
+from dispatch.fleet.targets import Targets
 from dispatch.fleet.thresholds import Thresholds
 from dispatch.fleet.tracker import Tracker
 from dispatch.network.model import Network
-from dispatch.fleet.targets import Targets
 from dispatch.network.timetable import Timetable
 from dispatch.reports import Input, Reason, Rejected, SensorReport, VehicleReport, VehicleStatus
 

@@ -38,9 +38,7 @@ class Assignment:
         return (self.pattern, self.dated_trip, self.route_id) == (other.pattern, other.dated_trip, other.route_id)
 
 
-UNASSIGNED = Assignment(
-    duty=None, route_id=None, direction_id=None, pattern=-1, dated_trip=-1, signed_on=False, key=()
-)
+UNASSIGNED = Assignment(duty=None, route_id=None, direction_id=None, pattern=-1, dated_trip=-1, signed_on=False, key=())
 
 
 class Assigner:
@@ -136,9 +134,7 @@ class Assigner:
         """Index of the pattern nearest the report's position; the first where nothing tells them apart."""
         if len(set(patterns)) == 1 or report.lat is None or report.lon is None:
             return 0
-        lateral = place(
-            self._ground, _one_fix(report, patterns), _no_past(len(patterns)), self._limits
-        ).lateral_m
+        lateral = place(self._ground, _one_fix(report, patterns), _no_past(len(patterns)), self._limits).lateral_m
         return int(np.argmin(np.round(lateral)))
 
 

@@ -38,9 +38,7 @@ class Axes:
         low = np.floor(at).astype(np.int64)
         base = self._first_knot[pattern] + low
         share = at - low
-        return np.where(
-            np.isnan(along_m), np.nan, self._axis_m[base] * (1.0 - share) + self._axis_m[base + 1] * share
-        )
+        return np.where(np.isnan(along_m), np.nan, self._axis_m[base] * (1.0 - share) + self._axis_m[base + 1] * share)
 
     def cells(self, pattern: NDArray[np.int32], axis_m: FloatColumn) -> NDArray[np.int64]:
         """The cell that holds each place; -1 off the axis."""

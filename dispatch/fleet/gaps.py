@@ -63,7 +63,9 @@ class LiveGaps:
         )
         self._note(cell, time, advance.slot[row])
 
-    def measure(self, slot: SlotColumn, pattern: NDArray[np.int32], along_m: FloatColumn, fix_time: FloatColumn) -> Gaps:
+    def measure(
+        self, slot: SlotColumn, pattern: NDArray[np.int32], along_m: FloatColumn, fix_time: FloatColumn
+    ) -> Gaps:
         """Headways of the buses in service, each slot at most once."""
         axis_m = self._axes.place(pattern, along_m)
         on = np.flatnonzero(~np.isnan(axis_m))

@@ -154,9 +154,7 @@ class Gate:
         past.fix_time, past.lat, past.lon = report.fix_time, lat, lon
         return None
 
-    def _accept(
-        self, report: VehicleReport, past: _Past, lat: float, lon: float, moved_m: float, dt_s: float
-    ) -> None:
+    def _accept(self, report: VehicleReport, past: _Past, lat: float, lon: float, moved_m: float, dt_s: float) -> None:
         speed = report.speed_mps
         if speed is not None and speed > _MOVING_MPS and 0.5 <= dt_s <= 10.0:
             past.reported_m += speed * dt_s

@@ -105,9 +105,7 @@ def _choose(
     return best, np.clip(margin / _SETTLED_COST, 0.0, 1.0)
 
 
-def _project(
-    ground: Ground, fixes: Fixes, owner: IndexColumn, segment: IndexColumn
-) -> tuple[FloatColumn, FloatColumn]:
+def _project(ground: Ground, fixes: Fixes, owner: IndexColumn, segment: IndexColumn) -> tuple[FloatColumn, FloatColumn]:
     """Distance along and lateral distance of the point of each segment nearest its fix."""
     north_m = (fixes.lat[owner] - ground.lat[segment]) * M_PER_DEG
     east_m = (fixes.lon[owner] - ground.lon[segment]) * ground.lon_m_per_deg[segment]

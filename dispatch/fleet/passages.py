@@ -80,11 +80,11 @@ class Passages(Columns):
         followed = advance.continued & (dt_s <= self._limits.gap_s_max) & (self.next_stop[advance.slot] >= 0)
         self._resume(advance, ~followed)
         moves = _rows(advance, followed)
-        after_m = np.where(reporter[followed], _REPORTER_AFTER_M, self._limits.stop_after_m)
+        silent = ~reporter[followed]
         found: list[Passage] = []
         open_rows = np.arange(len(moves.slot))
         while len(open_rows):
-            open_rows = self._step(moves, after_m, open_rows, found)
+            open_rows = self._step(moves, silent, open_rows, found)
         return found
 
     def _resume(self, advance: Advance, chosen: NDArray[np.bool_]) -> None:
@@ -96,7 +96,7 @@ class Passages(Columns):
         self._watch(_rows(advance, chosen), np.arange(len(slot)), fresh=True)
 
     def _step(
-        self, moves: Advance, after_m: FloatColumn, rows: NDArray[np.int64], found: list[Passage]
+        self, moves: Advance, silent: NDArray[np.bool_], rows: NDArray[np.int64], found: list[Passage]
     ) -> NDArray[np.int64]:
         """Look at the next stop of each row; give the rows that left it, to look at the one after."""
         rows = rows[self.next_stop[moves.slot[rows]] < self._ground.stop_count[moves.pattern[rows]]]
@@ -106,7 +106,8 @@ class Passages(Columns):
         slot = moves.slot[rows]
         final = self.next_stop[slot] == self._ground.stop_count[moves.pattern[rows]] - 1
         arrived = (moves.to_m[rows] >= stop_m - _LAST_STOP_M) | ~np.isnan(self.stood_from[slot])
-        left = (moves.to_m[rows] > stop_m + after_m[rows]) | (final & arrived)
+        after_m = np.where(silent[rows], self._limits.stop_after_m, _REPORTER_AFTER_M)
+        left = (moves.to_m[rows] > stop_m + after_m) | (final & arrived & silent[rows])
         gone = rows[left]
         found.extend(self._passage(moves, row) for row in gone.tolist())
         following = self.next_stop[moves.slot[gone]] + 1

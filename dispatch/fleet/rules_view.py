@@ -1,4 +1,4 @@
-"""The ordered view: every fix a fixed hold behind, in fix-time order; trips, stop passages and off-route come from it."""
+"""The ordered view: every fix a fixed hold behind, in fix-time order. Trips, passages and off-route come from it."""
 
 from collections.abc import Iterable
 

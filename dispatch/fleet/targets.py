@@ -1,6 +1,7 @@
 """The headway the timetable promises at a stop at a time: the target a measured headway is put to."""
 
 from datetime import date
+from math import isnan
 
 from dispatch.events import StopPassage
 from dispatch.network.service_time import service_dates_at
@@ -25,6 +26,6 @@ class Targets:
             headway_s = self._timetable.scheduled_headway_s(
                 passage.route_id, passage.direction_id, passage.stop_id, time, service_date
             )
-            if headway_s == headway_s:
+            if not isnan(headway_s):
                 return headway_s
         return None

@@ -1,4 +1,4 @@
-"""Which trip each vehicle runs and where on its pattern it is. One tracker follows the newest fixes, one the ordered."""
+"""Which trip each vehicle runs, and where on its pattern. One tracker follows the newest fixes, one the ordered."""
 
 from dataclasses import dataclass, replace
 
@@ -90,7 +90,7 @@ class Tracker(Columns):
         self.assignments: list[Assignment] = []
 
     def follow(self, wave: Batch, vehicles: int) -> Tracked:
-        """Take in a wave (each vehicle at most once, its fixes in order); ``vehicles`` is the number of slots in use."""
+        """Take in a wave (each vehicle at most once); ``vehicles`` is the number of slots in use."""
         self.grow_to(vehicles)
         self.assignments.extend(UNASSIGNED for _ in range(vehicles - len(self.assignments)))
         changes = self._assign(wave)
@@ -121,9 +121,7 @@ class Tracker(Columns):
     def _match(self, placed: Batch) -> Match:
         slot = placed.slot
         lost = self.misfits[slot] >= _LOST_AFTER
-        fixes = Fixes(
-            self.pattern[slot], placed.fix_time, placed.lat, placed.lon, placed.speed_mps, placed.heading_deg
-        )
+        fixes = Fixes(self.pattern[slot], placed.fix_time, placed.lat, placed.lon, placed.speed_mps, placed.heading_deg)
         last = Last(
             along_m=np.where(lost, np.nan, self.along_m[slot]),
             fix_time=self.fix_time[slot],

@@ -137,7 +137,9 @@ class Timetable:
         if not starts:
             return [self._open(trip, trip.trip_id, service_date, midnight, exact=True)]
         return [
-            self._open(trip, f"{trip.trip_id}@{_clock(start_s)}", service_date, midnight + start_s - first_s, exact=exact)
+            self._open(
+                trip, f"{trip.trip_id}@{_clock(start_s)}", service_date, midnight + start_s - first_s, exact=exact
+            )
             for start_s, exact in starts
         ]
 
