@@ -29,14 +29,14 @@ class Reader:
             columns = ", ".join(
                 "extract(epoch FROM ts)::float8 AS ts" if name == "ts" else name for name, _ in TELEMETRY
             )
-            cursor = connection.cursor("recent", binary=True)
-            await cursor.execute(
-                f"SELECT {columns} FROM fleet.telemetry t WHERE t.ts >= %s "
-                "ORDER BY t.ts + t.lag_ms * INTERVAL '1 ms', vehicle_id, kind".encode(),
-                (instant(since_time),),
-            )
-            while rows := await cursor.fetchmany(_BATCH):
-                yield [report_of({k: names.get(v) if k in _TEXTS else v for k, v in row.items()}) for row in rows]
+            async with connection.cursor("recent", binary=True) as cursor:
+                await cursor.execute(
+                    f"SELECT {columns} FROM fleet.telemetry t WHERE t.ts >= %s "
+                    "ORDER BY t.ts + t.lag_ms * INTERVAL '1 ms', vehicle_id, kind".encode(),
+                    (instant(since_time),),
+                )
+                while rows := await cursor.fetchmany(_BATCH):
+                    yield [report_of({k: names.get(v) if k in _TEXTS else v for k, v in row.items()}) for row in rows]
 
     async def recent_passages(self, since_time: float) -> list[StopPassage]:
         """The last departure of every route, direction and stop since then: where the next headways are counted from."""

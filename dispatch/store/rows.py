@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from dispatch.reports import Duty, LocationSource, ReportKind, VehicleReport
 
@@ -106,7 +107,7 @@ def row_of(report: VehicleReport, ids: Mapping[str, int]) -> tuple[Any, ...]:
         _scaled(report.occupancy_share, 100.0, _INT2),
         _after(report.scheduled_arrival_time, report.fix_time),
         _after(report.scheduled_departure_time, report.fix_time),
-        json_text(report.extra) if report.extra else None,
+        Jsonb(json_text(report.extra), dumps=str) if report.extra else None,
     )
 
 
