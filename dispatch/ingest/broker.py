@@ -123,9 +123,7 @@ def _prepare(data_dir: Path, port: int, window: int, prefer: str | None) -> Runn
         config = home / "mosquitto.conf"
         config.write_text(_mosquitto_conf(home, port))
         command = (mosquitto, "-c", str(config))
-        return RunningBroker(
-            address, "mosquitto", window, command, log_path=home / "broker.log", account=account
-        )
+        return RunningBroker(address, "mosquitto", window, command, log_path=home / "broker.log", account=account)
     if prefer == "mosquitto":
         raise BrokerFailed("mosquitto is not installed")
     return _iotcore(address, home / "rumqttd.toml", home)

@@ -53,10 +53,9 @@ class Inbox:
         self._waiting.append(arrival)
         self.depth_max = max(self.depth_max, len(self._waiting))
 
-    def take_all(self) -> list[Arrival]:
-        """Everything waiting, oldest first."""
-        taken, self._waiting = self._waiting, deque()
-        return list(taken)
+    def take(self, count: int) -> list[Arrival]:
+        """At most so many of the waiting, oldest first."""
+        return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
 
     def _make_room(self, arrival: Arrival) -> bool:
         """Drop the oldest position that may be dropped, or the arrival itself if only it may."""

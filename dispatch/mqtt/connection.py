@@ -186,9 +186,7 @@ class Connection(asyncio.Protocol):
     def _send(self, topic: str, payload: bytes, retain: bool, done: asyncio.Future[None]) -> None:  # noqa: FBT001
         packet_id = self._fresh_id()
         self._unacked[packet_id] = done
-        packet = mqtt5.PublishPacket(
-            topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, retain=retain, packet_id=packet_id
-        )
+        packet = mqtt5.PublishPacket(topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, retain=retain, packet_id=packet_id)
         self._write(packet.write())
 
     def _send_waiting(self) -> None:

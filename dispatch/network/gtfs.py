@@ -181,7 +181,9 @@ def _windows(feed: Feed, trip_ids: set[str], problems: Problems) -> dict[str, tu
     found: dict[str, list[HeadwayWindow]] = {}
     for row in frame.sort(ROW).iter_rows(named=True):
         if row["headway_secs"] <= 0 or row["end_time"] <= row["start_time"]:
-            problems.add(file, row[ROW], "empty_window", "the headway is not positive or the window ends before it begins")
+            problems.add(
+                file, row[ROW], "empty_window", "the headway is not positive or the window ends before it begins"
+            )
             continue
         window = HeadwayWindow(
             start_service_s=row["start_time"],

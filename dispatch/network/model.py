@@ -124,7 +124,9 @@ class ServiceCalendar:
             for service_id, (first, last, days) in self.weekly.items()
             if first <= service_date <= last and days[service_date.weekday()]
         }
-        return frozenset((regular | self.added.get(service_date, frozenset())) - self.removed.get(service_date, frozenset()))
+        return frozenset(
+            (regular | self.added.get(service_date, frozenset())) - self.removed.get(service_date, frozenset())
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,10 @@ def build_patterns(
             straight.add(route_id)
             number = routes[route_id].short_name
             problems.add(
-                "trips.txt", None, "no_shape", f"route {number}: no shape, straight lines between stops are used",
+                "trips.txt",
+                None,
+                "no_shape",
+                f"route {number}: no shape, straight lines between stops are used",
                 fatal_for_row=False,
             )
     return patterns, pattern_of

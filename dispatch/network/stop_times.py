@@ -50,7 +50,9 @@ class TimedTrip:
         if (np.diff(flat) < 0).any():
             where = int(np.flatnonzero(np.diff(flat) < 0)[0] + 1) // 2
             problems.add(
-                _FILE, int(times.line[part][where]), "time_runs_backwards",
+                _FILE,
+                int(times.line[part][where]),
+                "time_runs_backwards",
                 f"trip {self.row.trip_id} arrives before it left the stop before: raised to that time",
                 fatal_for_row=False,
             )
@@ -143,6 +145,4 @@ def _spans(times: pl.DataFrame) -> dict[str, tuple[int, int]]:
 
 def _ends_timed(columns: StopTimeColumns, first: int, count: int) -> bool:
     last = first + count - 1
-    return all(
-        not (np.isnan(columns.arrival_s[i]) and np.isnan(columns.departure_s[i])) for i in (first, last)
-    )
+    return all(not (np.isnan(columns.arrival_s[i]) and np.isnan(columns.departure_s[i])) for i in (first, last))

@@ -143,7 +143,9 @@ def report_of(row: Mapping[str, Any]) -> VehicleReport:
         company_id=row["company"],
         schedule_deviation_s=_unscaled(row["deviation_s"], 1.0),
         occupancy_share=_unscaled(row["occupancy_pct"], 100.0),
-        scheduled_arrival_time=None if row["scheduled_arrival_s"] is None else float(int(ts) + row["scheduled_arrival_s"]),
+        scheduled_arrival_time=None
+        if row["scheduled_arrival_s"] is None
+        else float(int(ts) + row["scheduled_arrival_s"]),
         scheduled_departure_time=None
         if row["scheduled_departure_s"] is None
         else float(int(ts) + row["scheduled_departure_s"]),

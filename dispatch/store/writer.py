@@ -111,9 +111,7 @@ class Writer:
             await self._store_statuses(cursor, batch)
         return Committed(reports=len(reports), inserted=inserted)
 
-    async def _store_without_poison(
-        self, connection: psycopg.AsyncConnection[TupleRow], batch: Batch
-    ) -> Committed:
+    async def _store_without_poison(self, connection: psycopg.AsyncConnection[TupleRow], batch: Batch) -> Committed:
         """Halve the reports until the ones the server cannot take stand alone; those become rejected."""
         if len(batch.reports) == 0:
             raise StoreAway("the database cannot take an event of this batch")
@@ -127,7 +125,9 @@ class Writer:
                 vehicle_id=bad.vehicle_id,
                 payload=_encode(bad)[:1000],
             )
-            rest = Batch(events=batch.events, rejected=[*batch.rejected, refused], statuses=batch.statuses, sensors=batch.sensors)
+            rest = Batch(
+                events=batch.events, rejected=[*batch.rejected, refused], statuses=batch.statuses, sensors=batch.sensors
+            )
             await self._store(connection, rest)
             return Committed(reports=1, inserted=0, poisoned=1)
         middle = len(batch.reports) // 2
@@ -175,7 +175,11 @@ class Writer:
         passages = [_passage_row(e, names) for e in events if isinstance(e, StopPassage)]
         headways = [_headway_row(e, names) for e in events if isinstance(e, HeadwayObserved)]
         others = [_event_row(e) for e in events if not isinstance(e, StopPassage | HeadwayObserved)]
-        for table, width, rows in (("stop_event", 16, passages), ("headway_obs", 9, headways), ("event_log", 5, others)):
+        for table, width, rows in (
+            ("stop_event", 16, passages),
+            ("headway_obs", 9, headways),
+            ("event_log", 5, others),
+        ):
             if rows:
                 marks = ", ".join(["%s"] * width)
                 await cursor.executemany(

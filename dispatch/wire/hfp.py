@@ -12,7 +12,16 @@ import msgspec
 
 from dispatch.reports import Duty, Input, LocationSource, Reason, Rejected, VehicleReport
 from dispatch.units import iso_from_time
-from dispatch.wire.topics import EVENT_OF_KIND, KIND_OF_EVENT, JourneyLevels, Topic, clock, clock_s, join_topic, split_topic
+from dispatch.wire.topics import (
+    EVENT_OF_KIND,
+    KIND_OF_EVENT,
+    JourneyLevels,
+    Topic,
+    clock,
+    clock_s,
+    join_topic,
+    split_topic,
+)
 
 _PAYLOAD_KEPT = 1_000
 _ODOMETER_UNKNOWN = 2_147_483_647  # seen in HSL's own tests
@@ -32,7 +41,9 @@ def decode_hfp(topic: str, payload: bytes, received_time: float) -> Input:
     """A report, or Rejected with the reason; never raises."""
     parts = split_topic(topic)
     if isinstance(parts, str):
-        return rejected(Reason.TOPIC_TOO_SHORT if "levels" in parts else Reason.TOPIC_UNKNOWN, received_time, topic, parts, payload)
+        return rejected(
+            Reason.TOPIC_TOO_SHORT if "levels" in parts else Reason.TOPIC_UNKNOWN, received_time, topic, parts, payload
+        )
     kind = KIND_OF_EVENT.get(parts.event)
     if kind is None:
         return rejected(Reason.TOPIC_UNKNOWN, received_time, topic, f"event {parts.event[:20]!r}", payload)
@@ -186,7 +197,9 @@ def _report(parts: Topic, body: dict[str, Any], fix_time: float, received_time: 
         heading_deg=None if heading is None else heading % 360.0,
         acceleration_mps2=take.number("acc", -50, 50),
         odometer_m=odometer,
-        location_source=_LOCATION.get(location, LocationSource.UNKNOWN) if isinstance(location, str) else LocationSource.UNKNOWN,
+        location_source=_LOCATION.get(location, LocationSource.UNKNOWN)
+        if isinstance(location, str)
+        else LocationSource.UNKNOWN,
         doors_open=take.flag("drst"),
         upcoming=parts.upcoming,
         transport_mode=parts.transport_mode,
