@@ -53,9 +53,10 @@ def _may_pass(folder: Path, account: Account) -> bool:
 
 def data_home(wanted: Path, account: Account | None) -> Path:
     """Where a server's data can live: as wanted, or under /var/lib when the account cannot come there (as in /root)."""
+    wanted = wanted.resolve()
     if reachable(wanted / "here", account):
         return wanted
-    digest = sha256(str(wanted.resolve()).encode()).hexdigest()[:10]
+    digest = sha256(str(wanted).encode()).hexdigest()[:10]
     _SHARED_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
     return _SHARED_ROOT / f"{wanted.name}-{digest}"
 

@@ -20,7 +20,7 @@ _POLICY = (
 )
 _NO_DASHBOARD = (
     "<!doctype html><title>Dashboard not built</title><p>The dashboard is not built. In a clone run "
-    "<code>make dashboard</code>; an installed package brings it. The data is at <a href='/docs'>/docs</a>."
+    "<code>make dashboard</code>; an installed package brings it. The data is at <code>/api</code>."
 )
 
 

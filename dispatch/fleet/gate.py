@@ -51,6 +51,7 @@ class _Past:
         "fix_time",
         "lat",
         "lon",
+        "position_time",
         "reported_m",
         "speed_trusted",
         "stray_count",
@@ -61,7 +62,8 @@ class _Past:
     )
 
     def __init__(self) -> None:
-        self.fix_time = float("-inf")  # of the newest accepted position
+        self.fix_time = float("-inf")  # of the newest accepted report with a place
+        self.position_time = float("-inf")  # of the newest plain position
         self.lat = self.lon = 0.0
         self.stray_count = 0
         self.stray_lat = self.stray_lon = self.stray_time = 0.0
@@ -122,8 +124,10 @@ class Gate:
         dt_s = report.fix_time - past.fix_time
         if dt_s < 0:  # late: judged against nothing, and teaches nothing
             return None
-        if dt_s < self._limits.fix_spacing_s_min and report.kind is ReportKind.POSITION and dt_s > 0:
-            return Reason.TOO_FREQUENT
+        if report.kind is ReportKind.POSITION:
+            if 0 < report.fix_time - past.position_time < self._limits.fix_spacing_s_min:
+                return Reason.TOO_FREQUENT
+            past.position_time = report.fix_time
         moved_m = _distance_m(past.lat, past.lon, lat, lon)
         if moved_m > self._limits.jump_m_min and moved_m > self._limits.jump_mps_max * dt_s:
             return self._stray(report, past, lat, lon, moved_m)
