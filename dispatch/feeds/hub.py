@@ -125,7 +125,7 @@ class Hub:
             while not client.overrun:
                 registry, frame = self.next_registry(client), self.next_frame(client)
                 texts, client.texts = client.texts, []
-                for text in (*([registry] if registry else []), *texts):
+                for text in (*texts, *([registry] if registry else [])):
                     await asyncio.wait_for(send_text(text), send_s)
                 if frame is not None:
                     await asyncio.wait_for(send_bytes(frame), send_s)
