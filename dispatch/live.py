@@ -101,9 +101,8 @@ async def _first_moving(system: System) -> int:
 
 
 async def _watch(child: "subprocess.Popen[bytes]", log_path: Path) -> None:
-    while child.poll() is None:
-        await asyncio.sleep(1.0)
-    lines = log_path.read_text(errors="replace").strip().splitlines()[-1:]
+    await asyncio.to_thread(child.wait)
+    lines = (await asyncio.to_thread(log_path.read_text, errors="replace")).strip().splitlines()[-1:]
     raise DemoFailed(f"the demo city's buses stopped: {' '.join(lines)}")
 
 

@@ -103,13 +103,13 @@ def play_direct(recording: Recording, settings: Settings, emit: Emit, say: Say) 
     """Through the control step alone, as fast as it goes; the number of events."""
     limits = Thresholds(hold_s=settings.feed.hold_s, stale_after_s=recording.stale_after_s)
     centre = ControlCentre(recording.network, limits)
-    count = 0
-    for step in _told(recording, say, lambda: count):
+    told = _Told()
+    for step in _said(recording, say, told):
         inputs = [decode(m.topic, m.payload, m.received_time, retained=m.retained) for m in step.messages]
         for event in centre.step(inputs, step.now).events:
             emit(event)
-            count += 1
-    return count
+            told.events += 1
+    return told.events
 
 
 async def play_through_broker(
@@ -125,8 +125,7 @@ async def play_through_broker(
     async with open_system(
         settings, recording.network, clock.now, arrival_clock=clock.arrival, beat=False, warm=False, say=say
     ) as system:
-        while not system.listener.state.connected:
-            await asyncio.sleep(0.02)
+        await system.listener.connected.wait()
         publisher = await connect(system.broker.address, client_id="replay")
         say(f"dashboard: {system.address}")
         await _play(recording, system, publisher, clock, speed, emit, say)
@@ -158,11 +157,11 @@ class _CityClock:
 async def _play(
     recording: Recording, system: System, publisher: Connection, clock: _CityClock, speed: float, emit: Emit, say: Say
 ) -> None:
-    began, count, sent = time.monotonic(), 0, system.inbox.received
+    began, told, sent = time.monotonic(), _Told(), system.inbox.received
     first = recording.steps[0].now
     elapsed_s, before = 0.0, first
     part_size = max(1, system.listener.window // 2)
-    for step in _told(recording, say, lambda: count):
+    for step in _said(recording, say, told):
         elapsed_s += min(step.now - before, _TICK_S * 10)  # a skipped silence is not waited for
         before = step.now
         wait_s = began + elapsed_s / speed - time.monotonic()
@@ -178,7 +177,7 @@ async def _play(
             clock.time = step.now
             for event in system.loop.step(step.now).events:
                 emit(event)
-                count += 1
+                told.events += 1
             if len(live) > part_size:
                 await system.storing.drained()
 
@@ -191,7 +190,14 @@ async def _come_back(system: System, sent: int) -> None:
         await asyncio.sleep(0.001)
 
 
-def _told(recording: Recording, say: Say, events: Callable[[], int]) -> Iterable[Step]:
+@dataclass(slots=True)
+class _Told:
+    """How many events have been given out."""
+
+    events: int = 0
+
+
+def _said(recording: Recording, say: Say, told: _Told) -> Iterable[Step]:
     """The steps, with a word on how far they are once a second of the wall's time."""
     said, played = time.monotonic(), 0
     for number, step in enumerate(recording.steps, 1):
@@ -201,4 +207,4 @@ def _told(recording: Recording, say: Say, events: Callable[[], int]) -> Iterable
             said = time.monotonic()
             share = number / len(recording.steps)
             at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(step.now))
-            say(f"{share:4.0%}  {at} UTC  {played} messages  {events()} events")
+            say(f"{share:4.0%}  {at} UTC  {played} messages  {told.events} events")

@@ -26,6 +26,7 @@ from dispatch.ingest.listen import Listener
 from dispatch.loop import Loop
 from dispatch.network.model import Network
 from dispatch.recording import Recorder
+from dispatch.reports import VehicleReport
 from dispatch.settings import Settings
 from dispatch.store.embedded import embedded_postgres
 from dispatch.store.migrate import migrate
@@ -78,7 +79,9 @@ async def open_system(
         stack.callback(listening.close)
         data = Path(settings.data.dir)
         say("starting the database" if settings.database_url is None else "connecting to the database")
-        dsn = settings.database_url or await stack.enter_async_context(embedded_postgres(data / "postgres"))
+        dsn = settings.database_url
+        if dsn is None:
+            dsn = await stack.enter_async_context(embedded_postgres(data / "postgres"))
         applied = await migrate(dsn)
         if applied:
             say(f"database made ready: {', '.join(applied)}")
@@ -113,7 +116,7 @@ def _assemble(
     network: Network,
     clock: Callable[[], float],
     arrival_clock: Callable[[], float],
-    demo: bool,  # noqa: FBT001
+    demo: bool,
     dsn: str,
     broker: RunningBroker,
     centre: ControlCentre,
@@ -175,7 +178,7 @@ async def _warm_up(
     count = 0
     step_time = now - warm_up_s
     async for batch in reader.recent_reports(now - warm_up_s):
-        held = []
+        held: list[VehicleReport] = []
         for report in batch:
             if report.received_time > step_time + _WARM_STEP_S:
                 centre.step(held, max(step_time, held[-1].received_time) if held else step_time)

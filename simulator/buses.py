@@ -224,7 +224,9 @@ class Buses:
         lat, lon, heading = self._place(bus, pattern)
         ended = False
         for number, (kind, stop) in enumerate(bus.events):
-            yield self._report(bus, pattern, kind, stop, round(fix_time - 0.002 * (len(bus.events) - number), 3), lat, lon, heading)
+            yield self._report(
+                bus, pattern, kind, stop, round(fix_time - 0.002 * (len(bus.events) - number), 3), lat, lon, heading
+            )
             ended = ended or kind is ReportKind.TRIP_SIGNED_OFF
         bus.events.clear()
         if bus.signed_on and not ended:

@@ -28,7 +28,15 @@ def write_city(path: Path, seed: int, first_day: date) -> None:
             [("demo", "Demo City Transit", "https://demo.example/", TIMEZONE, "en")],
         ),
         "routes.txt": (
-            ("route_id", "agency_id", "route_short_name", "route_long_name", "route_type", "route_color", "route_text_color"),
+            (
+                "route_id",
+                "agency_id",
+                "route_short_name",
+                "route_long_name",
+                "route_type",
+                "route_color",
+                "route_text_color",
+            ),
             [(n.line_id, "demo", n.line_id, n.name, 3, n.color, "FFFFFF") for n in lines],
         ),
         "stops.txt": (
@@ -47,11 +55,18 @@ def write_city(path: Path, seed: int, first_day: date) -> None:
         "trips.txt": (
             ("route_id", "service_id", "trip_id", "trip_headsign", "direction_id", "block_id", "shape_id"),
             [
-                (t.line.line_id, "daily", t.trip_id, t.way.headsign, t.way.direction_id, t.block_id,
-                 f"{t.line.line_id}-{t.way.direction_id}")
+                (
+                    t.line.line_id,
+                    "daily",
+                    t.trip_id,
+                    t.way.headsign,
+                    t.way.direction_id,
+                    t.block_id,
+                    f"{t.line.line_id}-{t.way.direction_id}",
+                )
                 for t in trips
             ],
-        ),  # fmt: skip
+        ),
         "stop_times.txt": (
             ("trip_id", "arrival_time", "departure_time", "stop_id", "stop_sequence", "shape_dist_traveled"),
             [
@@ -63,10 +78,20 @@ def write_city(path: Path, seed: int, first_day: date) -> None:
             ],
         ),
         "calendar.txt": (
-            ("service_id", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
-             "start_date", "end_date"),
+            (
+                "service_id",
+                "monday",
+                "tuesday",
+                "wednesday",
+                "thursday",
+                "friday",
+                "saturday",
+                "sunday",
+                "start_date",
+                "end_date",
+            ),
             [("daily", *([1] * 7), f"{begin:%Y%m%d}", f"{end:%Y%m%d}")],
-        ),  # fmt: skip
+        ),
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, (header, rows) in tables.items():

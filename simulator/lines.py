@@ -1,6 +1,7 @@
 """The made-up city's bus lines: across the centre from edge to edge, and a ring; a stop at nearly every crossing."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def build_lines(streets: Streets) -> tuple[list[Line], dict[str, StopPlace]]:
 
 def _via(streets: Streets, corners: tuple[Node, ...]) -> list[Node]:
     nodes = [corners[0]]
-    for start, end in zip(corners[:-1], corners[1:], strict=True):
+    for start, end in pairwise(corners):
         nodes += streets.path(start, end)[1:]
     return _without_spurs(nodes)
 
@@ -98,7 +99,9 @@ def _without_spurs(nodes: list[Node]) -> list[Node]:
     return kept
 
 
-def _way(streets: Streets, nodes: list[Node], direction_id: int, stops: dict[str, StopPlace], *, ring: bool = False) -> Way:
+def _way(
+    streets: Streets, nodes: list[Node], direction_id: int, stops: dict[str, StopPlace], *, ring: bool = False
+) -> Way:
     lat, lon = streets.line(nodes)
     along = along_m(lat, lon)
     points = (len(along) - 1) // (len(nodes) - 1)

@@ -13,6 +13,7 @@ from dispatch.network.model import Network
 from dispatch.network.timetable import DatedTrip, Timetable
 from dispatch.units import iso_from_time
 
+_SETTLE_TURNS = 600  # of 50 ms: half a minute for the last acknowledgements
 _SLICES = 20  # a second's buses are spread over so many moments
 _encode = msgspec.json.Encoder().encode
 
@@ -110,8 +111,9 @@ class Load:
             result.published += 1
 
     async def _settle(self, links: list[Connection], result: LoadResult) -> None:
-        deadline = time.time() + 30.0
-        while result.acknowledged < result.published and time.time() < deadline:
+        for _ in range(_SETTLE_TURNS):
+            if result.acknowledged == result.published:
+                break
             await asyncio.sleep(0.05)
         for link in links:
             await link.close()

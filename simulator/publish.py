@@ -56,7 +56,9 @@ class OnWire:
             task.cancel()
         for vehicle_id, connection in self._connections.items():
             if not connection.closed.done():
-                connection.publish(status_topic(vehicle_id), encode_status(online=False, time=time.time()), qos=1, retain=True)
+                connection.publish(
+                    status_topic(vehicle_id), encode_status(online=False, time=time.time()), qos=1, retain=True
+                )
                 await connection.close()
 
     def _open(self, vehicle_id: str) -> None:
@@ -76,7 +78,9 @@ class OnWire:
                     will=Will(status_topic(vehicle_id), encode_status(online=False)),
                 )
             self._connections[vehicle_id] = connection
-            connection.publish(status_topic(vehicle_id), encode_status(online=True, time=time.time()), qos=1, retain=True)
+            connection.publish(
+                status_topic(vehicle_id), encode_status(online=True, time=time.time()), qos=1, retain=True
+            )
         except ConnectFailed:
             await asyncio.sleep(_RETRY_S)
         finally:
@@ -104,7 +108,7 @@ async def drive(buses: Buses, address: BrokerAddress) -> None:
 
 
 async def _seconds() -> AsyncIterator[float]:
-    """Each second of the clock, a second ahead, so that what is told in it can be told at its time; never catching up."""
+    """Each second of the clock, a second ahead, so that each bus can speak at its own moment; never catching up."""
     second = float(int(time.time()))
     while True:
         second = max(second + 1.0, float(int(time.time())))

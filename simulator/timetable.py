@@ -1,4 +1,4 @@
-"""A timetable for the made-up lines: round the clock, denser at the peaks, and the vehicle days (blocks) that run it."""
+"""A timetable for the made-up lines: round the clock, denser at the peaks, with the vehicle days (blocks) to run it."""
 
 from dataclasses import dataclass
 

@@ -18,13 +18,15 @@ def add_parser(commands: Any, text: str) -> None:
     parser = commands.add_parser(
         "replay",
         help=text,
-        description="Play a recording (a .rec of ours, an HFP dump, or a folder with vehicle_positions.csv and gtfs.zip) "
+        description="Play a recording (a .rec of ours, an HFP dump, or a folder of vehicle_positions.csv and gtfs.zip) "
         "through a real broker into a running system, or with --direct through the control step alone.",
         epilog="example: dispatch replay ../shared/data/wmata-2026-02-16 --speed 60",
     )
     parser.add_argument("recording", type=Path, metavar="RECORDING")
     add_settings(parser)
-    parser.add_argument("--speed", type=float, default=1.0, metavar="N", help="times as fast as it happened (default 1)")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, metavar="N", help="times as fast as it happened (default 1)"
+    )
     parser.add_argument("--gtfs", type=Path, metavar="FILE", help="the city's timetable, where the recording has none")
     parser.add_argument(
         "--direct", action="store_true", help="no broker, no database: events as JSON lines on standard output"
@@ -53,9 +55,7 @@ def _run(args: argparse.Namespace) -> int:
                 say(f"played {recording.messages} messages: {count} events")
             else:
                 start_log(settings)
-                run_until_stopped(
-                    play_through_broker(recording, settings, args.speed, emit, say, stay=args.stay)
-                )
+                run_until_stopped(play_through_broker(recording, settings, args.speed, emit, say, stay=args.stay))
         finally:
             if args.events and out is not None:
                 out.close()

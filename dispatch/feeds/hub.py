@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import msgspec
 import numpy as np
@@ -46,6 +47,10 @@ class Client:
         else:
             self.texts.append(text)
         self.wake.set()
+
+
+def _give_up() -> NoReturn:
+    raise TimeoutError("the client does not take its messages")
 
 
 class Hub:
@@ -133,7 +138,7 @@ class Hub:
                 client.wake.clear()
                 if client.seq >= self.seq and not client.texts:
                     await client.wake.wait()
-            raise TimeoutError("the client does not take its messages")
+            _give_up()
         except TimeoutError:
             self.clients_cut += 1
             raise

@@ -1,6 +1,7 @@
 """What the REST answers look like: SI with the unit in the name, instants as ISO 8601 with offset, null = not known."""
 
 from datetime import UTC, datetime
+from math import isnan
 from typing import Any
 
 from pydantic import BaseModel
@@ -137,4 +138,4 @@ def moment(time: float) -> datetime:
 def known(value: Any, digits: int = 1) -> float | None:
     """The number rounded, None when NaN."""
     number = float(value)
-    return None if number != number else round(number, digits)
+    return None if isnan(number) else round(number, digits)

@@ -19,8 +19,8 @@ from dispatch.feeds.models import (
     moment,
 )
 from dispatch.feeds.shapes import encode_network
-from dispatch.feeds.vitals import Health
 from dispatch.feeds.views import route_views, running_order, vehicle_view
+from dispatch.feeds.vitals import Health
 
 _SPAN_S_MAX = 7 * 86_400.0
 Moment = Annotated[datetime | None, Query(description="ISO 8601 with offset")]

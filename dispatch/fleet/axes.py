@@ -75,14 +75,15 @@ def lay_axes(patterns: Sequence[Pattern], trips: Sequence[Trip]) -> Axes:
 
 
 def _running_s(trunk: Pattern, trip: Trip | None) -> FloatColumn:
-    cells = np.arange(int(trunk.length_m / CELL_M) + 2) * CELL_M
+    cells: FloatColumn = np.arange(int(trunk.length_m / CELL_M) + 2, dtype=np.float64) * CELL_M
     if trip is None:
         return np.full(len(cells), np.nan)
-    return np.interp(cells, trunk.stop_along_m, trip.departure_service_s - trip.departure_service_s[0])
+    running: FloatColumn = np.interp(cells, trunk.stop_along_m, trip.departure_service_s - trip.departure_service_s[0])
+    return running
 
 
 def _laid_on(pattern: Pattern, trunk: Pattern) -> FloatColumn:
-    knots_m = np.arange(int(pattern.length_m / CELL_M) + 2) * CELL_M
+    knots_m: FloatColumn = np.arange(int(pattern.length_m / CELL_M) + 2, dtype=np.float64) * CELL_M
     if pattern is trunk:
         return knots_m
     own_m, trunk_m = [], []
@@ -95,7 +96,8 @@ def _laid_on(pattern: Pattern, trunk: Pattern) -> FloatColumn:
             following += 1
     if len(own_m) < 2:
         return np.full(len(knots_m), np.nan)
-    return np.interp(knots_m, own_m, trunk_m, left=np.nan, right=np.nan)
+    laid: FloatColumn = np.interp(knots_m, own_m, trunk_m, left=np.nan, right=np.nan)
+    return laid
 
 
 def _offsets(counts: list[int]) -> NDArray[np.int64]:

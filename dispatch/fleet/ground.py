@@ -47,12 +47,14 @@ class Ground:
     def segments_at(self, pattern: NDArray[np.int32], along_m: FloatColumn) -> IndexColumn:
         """The segment that holds each distance along, clamped to the pattern."""
         found = np.searchsorted(self._segment_key, pattern * _STRIDE_M + np.maximum(along_m, 0.0), side="right") - 1
-        return np.clip(found, self.first_segment[pattern], self.first_segment[pattern + 1] - 1)
+        clamped: IndexColumn = np.clip(found, self.first_segment[pattern], self.first_segment[pattern + 1] - 1)
+        return clamped
 
     def stops_behind(self, pattern: NDArray[np.int32], along_m: FloatColumn) -> IndexColumn:
         """How many stops of the pattern lie at or before each distance along: the index of the next stop."""
         found = np.searchsorted(self._stop_key, pattern * _STRIDE_M + np.maximum(along_m, 0.0), side="right")
-        return np.clip(found - self.first_stop[pattern], 0, self.stop_count[pattern])
+        behind: IndexColumn = np.clip(found - self.first_stop[pattern], 0, self.stop_count[pattern])
+        return behind
 
 
 def _joined(parts: list[FloatColumn]) -> FloatColumn:

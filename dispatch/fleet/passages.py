@@ -108,7 +108,7 @@ class Passages(Columns):
         arrived = (moves.to_m[rows] >= stop_m - _LAST_STOP_M) | ~np.isnan(self.stood_from[slot])
         after_m = np.where(silent[rows], self._limits.stop_after_m, _REPORTER_AFTER_M)
         left = (moves.to_m[rows] > stop_m + after_m) | (final & arrived & silent[rows])
-        gone = rows[left]
+        gone: NDArray[np.int64] = rows[left]
         found.extend(self._passage(moves, row) for row in gone.tolist())
         following = self.next_stop[moves.slot[gone]] + 1
         self.forget(moves.slot[gone])
@@ -119,7 +119,7 @@ class Passages(Columns):
         """Note crossing, standing and doors at each row's next stop; gives the stop's distance along."""
         slot, to_m, to_time = moves.slot[rows], moves.to_m[rows], moves.to_time[rows]
         count = self._ground.stop_count[moves.pattern[rows]]
-        stop_m = self._ground.stop_along_m[
+        stop_m: FloatColumn = self._ground.stop_along_m[
             self._ground.first_stop[moves.pattern[rows]] + np.minimum(self.next_stop[slot], count - 1)
         ]
         if not fresh:

@@ -56,7 +56,7 @@ class StopTimes:
             return None
         places = [i for i, s in enumerate(self._patterns[assignment.pattern].stop_ids) if s == visit.report.stop_id]
         later = [i for i in places if i >= next_stop]
-        return (later or places or [None])[0]
+        return next(iter(later or places), None)
 
     def _event(
         self,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from secrets import SystemRandom
+from typing import Any
 
 from dispatch.ingest.inbox import Arrival, Inbox, Receipt
 from dispatch.mqtt.broker_address import BrokerAddress
@@ -53,6 +54,7 @@ class Listener:
         self.window = window
         self.state = ListenState()
         self.arrived = asyncio.Event()  # set when half the window waits: an early look is worth it
+        self.connected = asyncio.Event()  # the durable session has been up
         self._pending = 0
         self._bypass_wanted = asyncio.Event()
         self._bypass_unwanted = asyncio.Event()
@@ -91,6 +93,7 @@ class Listener:
             else:
                 attempt = 0
                 self.state.connected = True
+                self.connected.set()
                 try:
                     self.state.last_error = await connection.closed
                 finally:
@@ -152,9 +155,10 @@ class Listener:
                 await asyncio.sleep(_jitter.uniform(0, 2.0))
                 continue
             self.state.bypass = True
-            unwanted = asyncio.ensure_future(self._bypass_unwanted.wait())
+            unwanted: asyncio.Future[Any] = asyncio.ensure_future(self._bypass_unwanted.wait())
+            ending: set[asyncio.Future[Any]] = {unwanted, connection.closed}
             try:
-                await asyncio.wait({unwanted, connection.closed}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 unwanted.cancel()
                 self.state.bypass = False

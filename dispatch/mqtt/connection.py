@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import mqtt5
 
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self._end(f"the broker said goodbye: {packet.reason_code.name.lower()}")
 
-    def _send(self, topic: str, payload: bytes, retain: bool, done: asyncio.Future[None]) -> None:  # noqa: FBT001
+    def _send(self, topic: str, payload: bytes, retain: bool, done: asyncio.Future[None]) -> None:
         packet_id = self._fresh_id()
         self._unacked[packet_id] = done
         packet = mqtt5.PublishPacket(topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, retain=retain, packet_id=packet_id)
@@ -212,8 +212,14 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
         lost = ConnectFailed(reason)
-        pending: list[asyncio.Future[None]] = [*self._unacked.values(), *(entry[3] for entry in self._waiting)]
-        for done in (*pending, *self._subscribed.values(), self._connack):
+        waiting = [entry[3] for entry in self._waiting]
+        pending: list[asyncio.Future[Any]] = [
+            *self._unacked.values(),
+            *waiting,
+            *self._subscribed.values(),
+            self._connack,
+        ]
+        for done in pending:
             if not done.done():
                 done.set_exception(lost)
                 done.exception()  # read here, so that a future nobody awaits is no warning

@@ -125,8 +125,12 @@ def _trips(feed: Feed, route_ids: set[str], service_ids: set[str], problems: Pro
 def _times(feed: Feed, trip_ids: set[str], stop_ids: set[str], problems: Problems) -> pl.DataFrame:
     columns = ("trip_id", "stop_id", "stop_sequence", "arrival_time", "departure_time")
     frame = feed.table(_FILE, columns)
+    told = pl.any_horizontal(pl.col("arrival_time", "departure_time").is_not_null())
+    frame = frame.with_columns(told.alias("_told"))
     for column in ("arrival_time", "departure_time"):
         frame = clocks(frame, _FILE, column, problems)
+    blank = pl.all_horizontal(pl.col("arrival_time", "departure_time").is_null())
+    frame = frame.filter(~(pl.col("_told") & blank)).drop("_told")  # a row whose times are no times is left out
     frame = numbers(frame, _FILE, "stop_sequence", pl.Int64, problems)
     frame = complete(frame, _FILE, ["trip_id", "stop_id", "stop_sequence"], problems)
     frame = known(frame, _FILE, "trip_id", trip_ids, "unknown_trip", problems)

@@ -4,6 +4,8 @@ The nearest place alone fails on loops, on out-and-back streets and for stops vi
 several places and the cheapest rising sequence is taken (dynamic programming, as in map matching).
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,7 +58,7 @@ def _cheapest_rising(places: list[tuple[FloatArray, FloatArray]]) -> list[int]:
     """Index of the chosen place of each stop: least sum of squared lateral distances and steps backwards."""
     cost = places[0][1] ** 2 + 1e-6 * places[0][0]
     came_from: list[NDArray[np.int64]] = []
-    for (along_before, _), (along, lateral) in zip(places[:-1], places[1:], strict=True):
+    for (along_before, _), (along, lateral) in pairwise(places):
         backward = np.maximum(along_before[:, None] - along[None, :], 0.0)
         reach = cost[:, None] + _BACKWARD_COST * backward**2
         best = reach.argmin(axis=0)

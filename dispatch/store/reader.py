@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from dispatch.events import Source, StopPassage
 from dispatch.answers import HeadwayRecord, RejectRecord, TrackPoint
+from dispatch.events import Source, StopPassage
 from dispatch.reports import VehicleReport
 from dispatch.store.rows import TELEMETRY, instant, report_of
 
@@ -39,11 +39,12 @@ class Reader:
                     yield [report_of({k: names.get(v) if k in _TEXTS else v for k, v in row.items()}) for row in rows]
 
     async def recent_passages(self, since_time: float) -> list[StopPassage]:
-        """The last departure of every route, direction and stop since then: where the next headways are counted from."""
+        """The last departure of every route, direction and stop since then: the next headways count from it."""
         async with self._connection() as connection:
             found = await connection.execute(
-                "SELECT DISTINCT ON (s.route_id, s.direction, s.stop_id) v.name AS vehicle, r.name AS route, s.direction, "
-                "p.name AS stop, extract(epoch FROM s.departure_time)::float8 AS departure FROM fleet.stop_event s "
+                "SELECT DISTINCT ON (s.route_id, s.direction, s.stop_id) v.name AS vehicle, "
+                "r.name AS route, s.direction, p.name AS stop, "
+                "extract(epoch FROM s.departure_time)::float8 AS departure FROM fleet.stop_event s "
                 "JOIN fleet.name v ON v.name_id = s.vehicle_id JOIN fleet.name r ON r.name_id = s.route_id "
                 "JOIN fleet.name p ON p.name_id = s.stop_id WHERE s.departure_time >= %s "
                 "ORDER BY s.route_id, s.direction, s.stop_id, s.departure_time DESC",
@@ -68,13 +69,13 @@ class Reader:
     async def track(self, vehicle_id: str, from_time: float, to_time: float, limit: int) -> list[TrackPoint]:
         """A vehicle's positions in time order."""
         rows = await self._rows(
-            "SELECT extract(epoch FROM ts)::float8 AS time, lat_e6 / 1e6 AS lat, lon_e6 / 1e6 AS lon, "
-            "speed_cmps / 100.0 AS speed_mps, heading_dd / 10.0 AS heading_deg FROM fleet.telemetry "
+            "SELECT extract(epoch FROM ts)::float8 AS time, lat_e6 / 1e6::float8 AS lat, lon_e6 / 1e6::float8 AS lon, "
+            "speed_cmps / 100::float8 AS speed_mps, heading_dd / 10::float8 AS heading_deg FROM fleet.telemetry "
             "WHERE vehicle_id = (SELECT name_id FROM fleet.name WHERE name = %s) AND ts >= %s AND ts <= %s "
             "AND lat_e6 IS NOT NULL ORDER BY ts LIMIT %s",
             (vehicle_id, instant(from_time), instant(to_time), limit),
         )
-        return [TrackPoint(**{k: None if v is None else float(v) for k, v in row.items()}) for row in rows]
+        return [TrackPoint(**row) for row in rows]
 
     async def headways(self, route_id: str, from_time: float, to_time: float) -> list[HeadwayRecord]:
         """Headways measured at the route's stops, in time order."""
@@ -93,8 +94,9 @@ class Reader:
     async def rejects(self, since_time: float, limit: int) -> list[RejectRecord]:
         """The newest refused inputs, newest first."""
         rows = await self._rows(
-            "SELECT extract(epoch FROM received_at)::float8 AS received_time, reason, detail, topic, vehicle AS vehicle_id "
-            "FROM fleet.telemetry_reject WHERE received_at >= %s ORDER BY reject_id DESC LIMIT %s",
+            "SELECT extract(epoch FROM received_at)::float8 AS received_time, reason, detail, topic, "
+            "vehicle AS vehicle_id FROM fleet.telemetry_reject WHERE received_at >= %s "
+            "ORDER BY reject_id DESC LIMIT %s",
             (instant(since_time), limit),
         )
         return [RejectRecord(**row) for row in rows]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from math import isnan
 from typing import Any, TypeAlias
 
 import msgspec
@@ -171,7 +172,7 @@ def clean_json(text: str) -> str:
 
 
 def _scaled(value: float | None, scale: float, limit: int) -> int | None:
-    if value is None or value != value or abs(value * scale) > limit:
+    if value is None or isnan(value) or abs(value * scale) > limit:
         return None
     return round(value * scale)
 

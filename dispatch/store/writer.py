@@ -95,7 +95,7 @@ class Writer:
         if self._connection is None:
             connection = await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5, autocommit=True)
             self._connection = connection
-            await connection.execute(f"SET statement_timeout = {_STATEMENT_TIMEOUT_MS}")  # noqa: S608
+            await connection.execute(f"SET statement_timeout = {_STATEMENT_TIMEOUT_MS}")
             await connection.execute("SET timezone = 'UTC'")
             await connection.execute(f"CREATE TEMP TABLE stage ({_STAGE}) ON COMMIT DELETE ROWS".encode())
         return self._connection

@@ -131,7 +131,7 @@ class _Reader:
         self.left = {name: value for name, value in body.items() if value is not None}
 
     def number(self, name: str, low: float, high: float) -> float | None:
-        value = self.left.get(name)
+        value: Any = self.left.get(name)
         if not _is_number(value) or not low <= value <= high:
             return None
         del self.left[name]
@@ -142,7 +142,7 @@ class _Reader:
         if value is True or value is False or value not in (0, 1) or isinstance(value, float):
             return None
         del self.left[name]
-        return value == 1
+        return bool(value)
 
     def identifier(self, name: str) -> str | None:
         """A text, or a whole number written as text."""

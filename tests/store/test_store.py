@@ -168,9 +168,7 @@ async def test_questions_about_tracks_headways_rejects_and_departures_are_answer
         time=T0, vehicle_id="1/1", route_id="1", direction_id=0, stop_id="s", leader_vehicle_id="1/2", headway_s=300.0
     )
     refused = Rejected(reason=Reason.FIX_IN_FUTURE, received_time=T0, topic="/hfp", detail="why")
-    await writer.commit(
-        Batch(reports=[a_report(n) for n in range(5)], events=[passage, headway], rejected=[refused])
-    )
+    await writer.commit(Batch(reports=[a_report(n) for n in range(5)], events=[passage, headway], rejected=[refused]))
     await writer.close()
     reader = Reader(dsn)
     track = await reader.track("0012/01913", T0 + 1, T0 + 3, 100)
@@ -302,6 +300,12 @@ def test_a_full_disk_is_said_and_the_batch_goes_in_when_there_is_room(server_dir
         subprocess.run(["umount", "-l", mounted], check=True)
 
 
+async def _commit_often(writer: Writer, batch: Batch) -> None:
+    for _ in range(20):
+        await writer.commit(batch)
+        batch = Batch(reports=[a_report(n + 10_000, vehicle_id=r.vehicle_id) for n, r in enumerate(batch.reports)])
+
+
 async def _fill(mounted: Path) -> None:
     async with embedded_postgres(mounted / "pg") as dsn:
         await migrate(dsn)
@@ -317,9 +321,7 @@ async def _fill(mounted: Path) -> None:
                 pass
         big = Batch(reports=[a_report(n, vehicle_id=f"1/{v}") for n in range(1, 300) for v in range(40)])
         with pytest.raises(StoreAway):
-            for _ in range(20):
-                await writer.commit(big)
-                big = Batch(reports=[a_report(n + 10_000, vehicle_id=r.vehicle_id) for n, r in enumerate(big.reports)])
+            await _commit_often(writer, big)
         stuffing.unlink()
         for _ in range(100):
             try:
