@@ -46,9 +46,13 @@ def connected(dsn):
 def test_the_migrations_run_on_timescale_with_its_policies(timescale):
     assert asyncio.run(migrate(timescale)) == ["001_fleet.sql"]
     with connected(timescale) as connection:
-        tables = {row[0] for row in connection.execute("SELECT hypertable_name FROM timescaledb_information.hypertables")}
+        tables = {
+            row[0] for row in connection.execute("SELECT hypertable_name FROM timescaledb_information.hypertables")
+        }
         assert tables >= {"telemetry", "stop_event", "headway_obs"}
-        jobs = connection.execute("SELECT job_id, proc_name FROM timescaledb_information.jobs WHERE job_id >= 1000").fetchall()
+        jobs = connection.execute(
+            "SELECT job_id, proc_name FROM timescaledb_information.jobs WHERE job_id >= 1000"
+        ).fetchall()
         assert {name for _, name in jobs} >= {
             "policy_compression",
             "policy_retention",
