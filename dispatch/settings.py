@@ -65,7 +65,7 @@ class Store:
     """What is kept, and for how long."""
 
     retention_days: int = 30  # raw telemetry on plain PostgreSQL
-    warm_up_s: float = 120.0  # telemetry read back at a restart, to know every bus again at once
+    warm_up_s: float = 90.0  # telemetry read back at a restart, to know every bus again at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
