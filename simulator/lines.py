@@ -12,7 +12,7 @@ from simulator.streets import Node, Streets, crossing_name
 _STOP_BEFORE_CROSSING_M = 45.0
 _STOPS_MAX = 30
 _SPACING_M_MIN = 150.0
-_SPACING_LONG_SHARE = 0.7  # blocks are uneven: this keeps the longest line, the ring, below the most stops
+_FIRST_STOP_M = 20.0
 _STOP_SIDE_M = 7.0  # to the right of the driving line
 _M_PER_DEG = 111_195.0
 
@@ -53,17 +53,17 @@ class StopPlace:
 
 # Line number, colour, end, corners on the way, end, headways at peak, in the day and at night in s.
 _PLAN: tuple[tuple[str, str, tuple[Node, ...], tuple[int, int, int]], ...] = (
-    ("1", "C0392B", ((3, 5), (10, 5), (10, 19), (17, 19)), (240, 300, 300)),
-    ("2", "1F6FB2", ((4, 3), (4, 12), (16, 12), (17, 20)), (240, 300, 300)),
-    ("3", "2E8B57", ((0, 12), (10, 12), (10, 5), (19, 4)), (240, 360, 300)),
-    ("4", "8E44AD", ((10, 1), (10, 12), (4, 12), (4, 22)), (240, 300, 300)),
-    ("5", "D17A00", ((2, 19), (10, 19), (10, 12), (19, 11)), (300, 360, 300)),
-    ("7", "0E8C8C", ((16, 1), (16, 12), (16, 19), (9, 21)), (300, 360, 300)),
-    ("8", "7A5C2E", ((2, 3), (4, 5), (16, 5), (16, 15)), (300, 420, 300)),
-    ("9", "B03A78", ((19, 18), (16, 19), (4, 19), (1, 15)), (300, 420, 300)),
+    ("1", "C0392B", ((2, 4), (10, 9), (10, 15), (16, 21)), (240, 300, 300)),
+    ("2", "1F6FB2", ((5, 2), (8, 12), (13, 12), (18, 17)), (240, 300, 300)),
+    ("3", "2E8B57", ((0, 13), (8, 12), (10, 9), (18, 5)), (240, 360, 300)),
+    ("4", "8E44AD", ((11, 1), (10, 9), (8, 12), (4, 20)), (240, 300, 300)),
+    ("5", "D17A00", ((2, 20), (10, 15), (13, 12), (19, 10)), (300, 360, 300)),
+    ("7", "0E8C8C", ((16, 1), (13, 12), (10, 15), (9, 23)), (300, 360, 300)),
+    ("8", "7A5C2E", ((1, 8), (10, 9), (13, 12), (17, 13)), (300, 420, 300)),
+    ("9", "B03A78", ((14, 22), (10, 15), (8, 12), (2, 11)), (300, 420, 300)),
 )
 _RING: tuple[str, str, tuple[Node, ...], tuple[int, int, int]] = (
-    "10", "44607C", ((4, 12), (4, 19), (10, 19), (16, 12), (10, 5), (4, 5), (4, 12)), (240, 360, 300),
+    "10", "44607C", ((4, 12), (5, 17), (10, 20), (16, 16), (16, 8), (10, 4), (5, 7), (4, 12)), (240, 360, 300),
 )  # fmt: skip
 
 
@@ -105,21 +105,33 @@ def _way(
     lat, lon = streets.line(nodes)
     along = along_m(lat, lon)
     points = (len(along) - 1) // (len(nodes) - 1)
-    spacing_m = max(_SPACING_M_MIN, _SPACING_LONG_SHARE * float(along[-1]) / _STOPS_MAX)
-    ids, places = [], []
-    first = _stop(nodes[0], nodes[1], 20.0, lat, lon, along, stops)
-    ids.append(first)
-    places.append(20.0)
-    for index in range(1, len(nodes) - 1):
-        at = float(along[index * points]) - _STOP_BEFORE_CROSSING_M
-        if at - places[-1] > spacing_m:
-            ids.append(_stop(nodes[index], nodes[index - 1], at, lat, lon, along, stops))
-            places.append(at)
+    served = _served(along, points, len(nodes))
+    ids = [_stop(nodes[0], nodes[1], _FIRST_STOP_M, lat, lon, along, stops)]
+    places = [_FIRST_STOP_M]
+    for index, at in served:
+        ids.append(_stop(nodes[index], nodes[index - 1], at, lat, lon, along, stops))
+        places.append(at)
     end = float(along[-1]) - 10.0
-    ids.append(first if ring else _stop(nodes[-1], nodes[-2], end, lat, lon, along, stops))
+    ids.append(ids[0] if ring else _stop(nodes[-1], nodes[-2], end, lat, lon, along, stops))
     places.append(end)
     headsign = "Ring" if ring else stops[ids[-1]].name.split(" / ")[0]
     return Way(direction_id, headsign, lat, lon, along, tuple(ids), np.array(places))
+
+
+def _served(along: NDArray[np.float64], points: int, nodes: int) -> list[tuple[int, float]]:
+    """Crossings with a stop before them, and where; as dense as the most stops of a line allow."""
+    spacing_m = _SPACING_M_MIN
+    while True:
+        found: list[tuple[int, float]] = []
+        last = _FIRST_STOP_M
+        for index in range(1, nodes - 1):
+            at = float(along[index * points]) - _STOP_BEFORE_CROSSING_M
+            if at - last > spacing_m:
+                found.append((index, at))
+                last = at
+        if len(found) <= _STOPS_MAX - 2:
+            return found
+        spacing_m *= 1.1
 
 
 def _stop(

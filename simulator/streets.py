@@ -26,7 +26,7 @@ _COLUMN_NAMES = (
     "Tower St", "Union St", "Vine St", "Walnut St", "Wharf Rd", "Depot Rd", "East Ring",
 )  # fmt: skip
 _AVENUE_ROWS, _AVENUE_COLUMNS = (4, 10, 16), (5, 12, 19)
-_AVENUE_COST = 0.55
+_AVENUE_COST = 0.72
 
 Node = tuple[int, int]  # row, column
 
@@ -81,11 +81,11 @@ def build_streets(rng: np.random.Generator) -> Streets:
     """Streets from chance: how they bend, and what each block costs to drive."""
     waves = np.column_stack(
         [
-            rng.uniform(60.0, 170.0, 5),
-            rng.uniform(-0.9, 0.9, 5),
-            rng.uniform(-0.9, 0.9, 5),
-            rng.uniform(0, 2 * np.pi, 5),
-            rng.uniform(0, 2 * np.pi, 5),
+            rng.uniform(110.0, 260.0, 6),
+            rng.uniform(-0.8, 0.8, 6),
+            rng.uniform(-0.8, 0.8, 6),
+            rng.uniform(0, 2 * np.pi, 6),
+            rng.uniform(0, 2 * np.pi, 6),
         ]
     )
     cost: dict[tuple[Node, Node], float] = {}

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -284,7 +284,7 @@ def main() -> None:
     )
     load = os.getloadavg()[0]
     print(
-        f"machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f}; {date.today()}"
+        f"machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f}; {datetime.now(UTC).date()}"
     )
     with folder() as at:
         _, network = demo_network(at)

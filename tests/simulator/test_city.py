@@ -46,7 +46,7 @@ def test_the_same_seed_and_day_write_the_same_bytes(tmp_path):
 def test_the_city_is_a_feed_without_problems_and_of_the_promised_size(network):
     assert network.problems == ()
     assert len(network.routes) >= 6
-    assert all(15 <= len(p.stop_ids) <= 31 for p in network.patterns.values())
+    assert all(15 <= len(p.stop_ids) <= 30 for p in network.patterns.values())
     assert any(p.is_loop for p in network.patterns.values())
     shared = Counter(stop for p in network.patterns.values() for stop in set(p.stop_ids))
     assert sum(count > 1 for count in shared.values()) >= 20
