@@ -71,6 +71,7 @@ class ControlCentre:
         self._freshness = Freshness(limits)
         self._missing = MissingTrips(self.timetable, limits)
         self._hold_s = limits.hold_s
+        self._vehicles_max = limits.vehicles_max
 
     def step(self, inputs: Sequence[Input], now: float) -> Outcome:
         """Advance the city to ``now`` (UTC s, never falling) with everything that came in since the last step."""
@@ -108,17 +109,20 @@ class ControlCentre:
 
     def _admit(self, inputs: Sequence[Input], events: list[AnyEvent]) -> tuple[list[Reason | None], Batch]:
         verdicts: list[Reason | None] = []
+        verdict: Reason | None
         accepted: list[VehicleReport] = []
         slots: list[int] = []
         for item in inputs:
-            if isinstance(item, VehicleReport):
+            if isinstance(item, Rejected):
+                verdict = item.reason
+            elif item.vehicle_id not in self.picture.slot_of and len(self.picture) >= self._vehicles_max:
+                verdict = Reason.TOO_MANY_VEHICLES
+            elif isinstance(item, VehicleReport):
                 slot = self.picture.slot(item.vehicle_id)
                 verdict = self._gate.judge(item, slot)
                 if verdict is None:
                     accepted.append(item)
                     slots.append(slot)
-            elif isinstance(item, Rejected):
-                verdict = item.reason
             else:
                 verdict = None
                 events.extend(self._note(item))

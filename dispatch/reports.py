@@ -135,6 +135,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     TOO_FREQUENT = "too_frequent"
     DEVICE_CONFLICT = "device_conflict"  # two devices claim one vehicle
+    TOO_MANY_VEHICLES = "too_many_vehicles"  # more names than any city has buses: somebody makes them up
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=True):

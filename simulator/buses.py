@@ -234,6 +234,9 @@ class Buses:
         if ended:
             bus.index += 1
             bus.next_stop, bus.along_m, bus.signed_on, bus.speed_mps = 0, 0.0, False, 0.0
+            if bus.index == len(bus.trips):
+                yield self._signed_off(bus, ReportKind.BLOCK_LEFT, Duty.DEADHEAD, fix_time + 0.001, lat, lon)
+                yield self._signed_off(bus, ReportKind.DRIVER_SIGNED_OUT, Duty.SIGNED_OFF, fix_time + 0.002, lat, lon)
 
     def _report(
         self,
@@ -277,6 +280,24 @@ class Buses:
             occupancy_share=0.0,
             scheduled_arrival_time=dated.arrival_time(stop) if stop is not None and at_stop else None,
             scheduled_departure_time=dated.departure_time(stop) if stop is not None and at_stop else None,
+        )
+
+    def _signed_off(
+        self, bus: Bus, kind: ReportKind, duty: Duty, fix_time: float, lat: float, lon: float
+    ) -> VehicleReport:
+        """The end of a vehicle day: without it a bus gone home would look like one that fell silent."""
+        return VehicleReport(
+            vehicle_id=bus.vehicle_id,
+            received_time=round(fix_time, 3),
+            kind=kind,
+            duty=duty,
+            fix_time=round(fix_time, 3),
+            lat=lat,
+            lon=lon,
+            speed_mps=0.0,
+            location_source=LocationSource.GNSS,
+            doors_open=False,
+            company_id="1",
         )
 
     def _midnight(self, dated: DatedTrip) -> float:

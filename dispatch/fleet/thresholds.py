@@ -25,6 +25,8 @@ class Thresholds:
     """So many fixes in a row agreeing on the new place make it the true one."""
     city_margin_m: float = 30_000.0
     """A position further outside the box around all stops is refused."""
+    vehicles_max: int = 50_000
+    """So many vehicles are told apart; further names are refused, so that invented ones cannot fill the memory."""
     speed_unit_ratio: float = 1.6
     """Reported over travelled distance, held over a kilometre, from which the unit is wrong (knots 1.94, km/h 3.6)."""
 

@@ -26,6 +26,7 @@ from dispatch.events import (
     event_id,
 )
 from dispatch.fleet.picture import VehicleState
+from dispatch.fleet.thresholds import Thresholds
 from dispatch.network.model import EMPTY
 from dispatch.reports import Duty, Input, Reason, ReportKind, SensorReport, VehicleReport, VehicleStatus
 from tests.support.city import EIGHT, city, drive, pattern, point, report, straight, trips
@@ -361,6 +362,14 @@ def test_late_reports_fix_history_but_never_the_live_picture(centre, line):
 def test_a_city_without_stops_takes_any_position():
     centre = ControlCentre(EMPTY)
     assert verdict(centre, report(straight(), EIGHT, 100.0)) is None
+
+
+def test_invented_vehicles_beyond_the_most_a_city_has_are_refused_and_known_ones_are_not(line):
+    centre = ControlCentre(city([line], []), Thresholds(vehicles_max=3))
+    names = [f"1/{n}" for n in range(5)]
+    told = [report(line, EIGHT + n, 100.0, vehicle_id=name) for n, name in enumerate([*names, "1/0"])]
+    many = Reason.TOO_MANY_VEHICLES
+    assert centre.step(told, EIGHT + 9).verdicts == [None, None, None, many, many, None]
 
 
 def test_the_other_buses_are_untouched_by_one_bus_gone_mad(line):

@@ -120,6 +120,13 @@ def test_stop_events_come_in_their_order(hour, network):
     assert all(order == sorted(order) for order in visits.values())
 
 
+def test_a_bus_at_the_end_of_its_day_signs_off(network):
+    night = service_midnight_time(DAY, "UTC") + 28 * 3600
+    buses = Buses(network, np.random.default_rng(1))
+    kinds = Counter(report.kind for second in range(1500) for report in buses.advance(night + second))
+    assert kinds[ReportKind.BLOCK_LEFT] == kinds[ReportKind.DRIVER_SIGNED_OUT] >= 5
+
+
 def test_after_an_hour_the_buses_neither_all_run_early_nor_late(hour):
     late = [r.schedule_deviation_s for r in hour if r.fix_time > NOON + 3000 and r.kind is ReportKind.POSITION]
     assert abs(float(np.mean(late))) < 180
